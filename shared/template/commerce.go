@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -127,7 +128,11 @@ func commerceFunction(st *value.State, args []any) (any, error) {
 func (e *event) lookUpOptional(st *value.State, path string, milliseconds any) (any, error) {
 	within, ok := value.Number(milliseconds)
 	if !ok || within < 1 || within > float64(MaxOptional.Milliseconds()) {
-		return nil, fmt.Errorf("argument 2 of $commerce, how many milliseconds the event may wait for an answer, is %s: write a number from 1 to %d, or leave it out if the event must not be sent without the answer", value.Describe(milliseconds), MaxOptional.Milliseconds())
+		given := value.Describe(milliseconds)
+		if ok {
+			given = strconv.FormatFloat(within, 'g', -1, 64)
+		}
+		return nil, fmt.Errorf("argument 2 of $commerce, how many milliseconds the event may wait for an answer, is %s: write a number from 1 to %d, or leave it out if the event must not be sent without the answer", given, MaxOptional.Milliseconds())
 	}
 	answer, err := e.fetchOptional(st.Context, path, time.Duration(within*float64(time.Millisecond)))
 	if err == nil {

@@ -392,8 +392,8 @@ func TestAnOptionalCallNeverFailsForWhatCommerceDoes(t *testing.T) {
 
 func TestAWrongOptionalCallIsAnError(t *testing.T) {
 	for _, c := range []struct{ source, want string }{
-		{`$commerce("/v2/files/x", 0)`, "write a number from 1 to 2000"},
-		{`$commerce("/v2/files/x", 2001)`, "write a number from 1 to 2000"},
+		{`$commerce("/v2/files/x", 0)`, "is 0: write a number from 1 to 2000"},
+		{`$commerce("/v2/files/x", 2001)`, "is 2001: write a number from 1 to 2000"},
 		{`$commerce("/v2/files/x", -800)`, "write a number from 1 to 2000"},
 		{`$commerce("/v2/files/x", "800")`, "argument 2"},
 		{`$commerce("/v2/files/x", none)`, "argument 2 of $commerce, how many milliseconds the event may wait for an answer, is undefined: write a number from 1 to 2000"},

@@ -70,6 +70,9 @@ func timeOf(t tracking.Tracking, event string) string {
 	if t.InParts && event == "order.updated" {
 		return "when a part of the order is refunded (needs a connection to Commerce, whose API has the amount)"
 	}
+	if t.Call == tracking.Delete && event == "order.updated" {
+		return "when the order of a guest is anonymized"
+	}
 	resource, verb, _ := strings.Cut(event, ".")
 	return cmp.Or(eventTimes[event], "when the "+spaced(resource)+" is "+spaced(verb))
 }

@@ -125,7 +125,8 @@ func TestThePageConfigurationsShowsTheSettings(t *testing.T) {
 	_, page := browse(t, map[string]string{"tracking/order-updated/enabled": "false", "tracking/order-completed/events": "order.fulfilled"}).get("/trackings")
 	wants(t, page, "Orders", "Customers", `name="enabled-order-completed" value="true" checked`, `name="enabled-order-updated" value="true">`,
 		`type="radio" name="events-order-completed" value="order.fulfilled" checked`, `type="radio" name="events-order-completed" value="order.paid">`,
-		`type="checkbox" name="events-customer-updated" value="customer.deleted">`, "While messages go to the inbox of a hub, Segment is not asked.", "A track call “Order Completed”, once for each order.")
+		`type="checkbox" name="events-customer-updated" value="customer.deleted">`, "While messages go to the inbox of a hub, Segment is not asked.", "A track call “Order Completed”, once for each order.",
+		"when the order changes in any way", "when the order of a guest is anonymized")
 }
 
 func TestEveryObservableEventHasADescription(t *testing.T) {

@@ -175,6 +175,12 @@ func TestAnArchiveHasNoSecretsUnlessAskedFor(t *testing.T) {
 		t.Errorf("missing are %q", missing)
 	}
 
+	deleting := directory(t)
+	set(t, deleting, "tracking/customer-deleted/enabled", "true")
+	if missing := planned(t, inbox, deleting).Missing; !slices.Equal(missing, []string{"segment/write-key", "segment/api-token"}) {
+		t.Errorf("with deletions, missing are %q", missing)
+	}
+
 	// A plan shows no secret, and keeps the webhook secret that Commerce may send.
 	to := directory(t)
 	set(t, to, "commerce/webhook-secret", "PLANTED-other", "segment/write-key", "PLANTED-old")

@@ -1,6 +1,7 @@
 package archive
 
 import (
+	"cmp"
 	"compress/gzip"
 	"context"
 	"errors"
@@ -144,6 +145,15 @@ func (p *Plan) IsEmpty() bool {
 	return len(p.wanted) == 0 && len(p.pauses) == 0 && p.Versions == 0 && p.Events() <= 0
 }
 
+// needsAPIToken reports whether the store will have a tracking that deletes users, which needs the
+// token of Segment's Public API.
+func (p *Plan) needsAPIToken() bool {
+	return slices.ContainsFunc(tracking.All(), func(t tracking.Tracking) bool {
+		name := settings.Enabled(t)
+		return t.Call == tracking.Delete && p.store.CheckSetting(name) == nil && cmp.Or(p.archive.settings[name], p.current[name]) == "true"
+	})
+}
+
 // compare plans what happens with one setting.
 func (p *Plan) compare(name, value string) {
 	if missing := p.store.CheckSetting(name); missing != nil && value != "" {
@@ -154,7 +164,7 @@ func (p *Plan) compare(name, value string) {
 	isInbox := name == settings.SegmentWriteKey && store.IsInboxKey(now)
 	change := Change{Action: Add, Name: name, Before: p.current[name], After: value}
 	switch {
-	case value == "" && settings.IsSecret(name) && name != settings.SegmentAPIToken && (now == "" || isInbox):
+	case value == "" && settings.IsSecret(name) && (name != settings.SegmentAPIToken || p.needsAPIToken()) && (now == "" || isInbox):
 		p.Missing = append(p.Missing, name)
 		return
 	case value == "":

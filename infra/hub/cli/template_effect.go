@@ -5,16 +5,19 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 
 	"github.com/spf13/cobra"
 
 	"commerce-segment/infra/hub/forecast"
+	"commerce-segment/infra/hub/lint"
 	"commerce-segment/infra/hub/local"
 	"commerce-segment/infra/hub/plan"
 	"commerce-segment/infra/hub/store"
 	"commerce-segment/shared/chars"
 	"commerce-segment/shared/settings"
 	"commerce-segment/shared/tracking"
+	"commerce-segment/templates"
 )
 
 // templateChange is a new source for the template of a tracking.
@@ -39,10 +42,11 @@ func addWriterFlags(cmd *cobra.Command, o *templateWriter) {
 
 var errBadTemplate = errors.New("nothing was written: with these templates events would not be sent. Correct them, or write them anyway with --yes")
 
-// printEffects prints what changes would do to the latest events, and what they would violate in
-// the tracking plan. It returns an error if events would not be sent, unless --yes is given.
+// printEffects prints what changes would do to the latest events, what they would violate in the
+// tracking plan, and what hub lint finds in the new templates. It returns an error if events would not be sent, unless --yes is given.
 func (o templateWriter) printEffects(cmd *cobra.Command, s store.Store, changes []templateChange) error {
 	bad := false
+	var faults []fault
 	connected := plan.ReadConnected(cmd.Context(), s)
 	for _, c := range changes {
 		t := c.stored.Tracking
@@ -50,11 +54,38 @@ func (o templateWriter) printEffects(cmd *cobra.Command, s store.Store, changes 
 		fmt.Fprintf(cmd.OutOrStdout(), "%s: %s\n", t.Name, effect.Says())
 		printTemplateCheck(cmd.OutOrStdout(), t, connected.CheckTemplate(cmd.Context(), t, c.stored.Source, c.source, events))
 		bad = bad || effect.Bad()
+		found, err := lintChange(cmd.Context(), c)
+		if err != nil {
+			return err
+		}
+		faults = append(faults, found...)
+	}
+	if len(faults) > 0 {
+		fmt.Fprintln(cmd.OutOrStdout(), "hub lint finds:")
+		if err := printFaults(cmd.OutOrStdout(), faults); err != nil {
+			return err
+		}
 	}
 	if bad && !o.yes {
 		return errBadTemplate
 	}
 	return nil
+}
+
+// lintChange returns the faults of a new template, with the bundled samples of its tracking.
+func lintChange(ctx context.Context, c templateChange) ([]fault, error) {
+	t := c.stored.Tracking
+	compiled, err := store.CompileTemplate(t, settings.Template(t), c.source)
+	if err != nil {
+		return nil, err
+	}
+	samples := slices.DeleteFunc(templates.Samples(), func(s templates.Sample) bool { return s.Tracking != t.Name })
+	found, err := lint.LintThoroughly(ctx, t, compiled, samples)
+	faults := make([]fault, len(found))
+	for i, one := range found {
+		faults[i] = fault{one, settings.Template(t)}
+	}
+	return faults, err
 }
 
 // printTemplateCheck prints what the messages of a template would violate in the tracking plan, if there

@@ -54,7 +54,8 @@ does not compile or is larger than 8 KB, the limit of Parameter Store. Without n
 pushes all files in the folder.
 
 Before it writes, it prints what each change does to the latest events: of the running hub, or
-of Commerce if the store is connected. Without them it tries the bundled samples. If events
+of Commerce if the store is connected. Without them it tries the bundled samples. It also
+prints what hub lint finds in the new templates, and writes them all the same. If events
 would fail or would not be sent any more, it writes nothing unless --yes is given.`,
 		RunE: func(cmd *cobra.Command, args []string) error { return options.run(cmd, args, pushTemplates) },
 	}

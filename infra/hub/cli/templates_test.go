@@ -11,6 +11,7 @@ import (
 )
 
 func TestTemplatesArePushed(t *testing.T) {
+	const withoutOrder = `{"event": "Order Completed", "userId": "u", "properties": {"order_id": payload.dta.id}}`
 	for _, c := range []struct {
 		name  string
 		there map[string]string // parameters
@@ -40,6 +41,8 @@ func TestTemplatesArePushed(t *testing.T) {
 			nil, []string{"there is no file", "order-updated.jsonata"}},
 		{"none if events would fail", nil, map[string]string{"order-completed": `{"event": ""}`}, nil, exitFailed, nil,
 			[]string{"samples would fail: message 1: event is an empty string", "nothing was written: with these templates events would not be sent"}},
+		{"one with a fault, which is printed", nil, map[string]string{"order-completed": withoutOrder}, nil, exitDone,
+			map[string]string{"order-completed": withoutOrder}, []string{"hub lint finds:\nTEMPLATE ", "\ntemplates/order-completed ", "properties.order_id", "wrote templates/order-completed\n"}},
 		{"although events would fail, if asked for", nil, map[string]string{"order-completed": `{"event": ""}`}, []string{"--yes"}, exitDone,
 			map[string]string{"order-completed": `{"event": ""}`}, []string{"wrote templates/order-completed\n"}},
 		{"none from an empty folder", nil, nil, nil, exitFailed, nil, []string{"--files"}},

@@ -10,11 +10,15 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"commerce-segment/infra/hub/deletions"
+	"commerce-segment/infra/hub/local"
 	"commerce-segment/infra/hub/store"
+	"commerce-segment/infra/hub/words"
 	"commerce-segment/infra/hub/workspace"
 	"commerce-segment/shared/commerce"
 	"commerce-segment/shared/settings"
@@ -27,6 +31,7 @@ type configureOptions struct {
 	flags           map[string]*string // by the parameter's name
 	enable, disable []string
 	events          []string // NAME=EVENT,…
+	addr            string
 	noInput         bool
 	untested        bool
 }
@@ -57,7 +62,8 @@ AWS only the function of customer-deleted can read it.
 
 --untested skips the tests of Commerce and Segment. If there is no webhook secret, configure
 makes one. The hub's directory needs no Segment host: without one the hub sends to its own
-inbox.
+inbox. If deletions of users wait that Segment is asked for with the new settings, configure says
+how many, and asks at a terminal.
 
 If two people change the same settings at the same time, the second gets an error.`,
 		Example: `  hub configure
@@ -68,6 +74,7 @@ If two people change the same settings at the same time, the second gets an erro
 		RunE: func(cmd *cobra.Command, _ []string) error { return configure(cmd, options) },
 	}
 	addLocation(cmd, &options.Location)
+	addAddr(cmd, &options.addr, "the `HOST:PORT` of the running hub, or ADDR in the environment")
 	for _, q := range store.Questions {
 		if q.Flag != "" {
 			options.flags[q.Name] = cmd.Flags().String(q.Flag, "", q.Text+", or "+q.Variable+" in the environment")
@@ -105,7 +112,11 @@ func configure(cmd *cobra.Command, options configureOptions) error {
 	if err != nil {
 		return err
 	}
-	if keyboard := openTerminal(cmd); keyboard != nil && !options.noInput {
+	keyboard := openTerminal(cmd)
+	if options.noInput {
+		keyboard = nil
+	}
+	if keyboard != nil {
 		fmt.Fprintf(keyboard.out, "Settings in %s. Enter keeps the present value.\n", s.Name)
 		if err := askAll(cmd.Context(), keyboard, s, current, wanted); err != nil {
 			return err
@@ -120,6 +131,9 @@ func configure(cmd *cobra.Command, options configureOptions) error {
 	if err := testCommerce(cmd, current, wanted, options.untested); err != nil {
 		return fmt.Errorf("nothing was written to %s: %w", s.Name, err)
 	}
+	if err := options.announceDeletions(cmd, keyboard, s, current, wanted); err != nil {
+		return err
+	}
 	if err := write(cmd, s, current, wanted); err != nil {
 		return err
 	}
@@ -132,6 +146,48 @@ func configure(cmd *cobra.Command, options configureOptions) error {
 		}
 	}
 	return printWebhooksToRegister(cmd.Context(), cmd.OutOrStdout(), s)
+}
+
+// announceDeletions says how many deletions wait that Segment is asked for as soon as wanted is
+// written: so far the messages go to the inbox, or there is no token. At a terminal it asks first,
+// because a deletion cannot be undone.
+func (c configureOptions) announceDeletions(cmd *cobra.Command, keyboard *terminal, s store.Store, current, wanted map[string]string) error {
+	canDelete := func(values map[string]string) bool {
+		return !s.SendsToInbox(values) && strings.TrimSpace(values[settings.SegmentAPIToken]) != ""
+	}
+	if s.Deployment != nil || canDelete(current) || !canDelete(store.Together(current, wanted)) {
+		return nil
+	}
+	waiting, err := c.waitingDeletions(cmd.Context())
+	if err != nil {
+		fmt.Fprintf(cmd.ErrOrStderr(), "Note: Segment will be asked for the deletions that wait. How many there are is not known: %s.\n", words.OneLine(err.Error()))
+	}
+	if waiting == 0 {
+		return nil
+	}
+	fmt.Fprintf(cmd.OutOrStdout(), "Deletions that wait: %d. With these settings Segment is asked for them at once. A deletion cannot be undone.\n", waiting)
+	if keyboard == nil {
+		return nil
+	}
+	yes, err := keyboard.confirm(cmd.Context(), "Save the settings?")
+	if err == nil && !yes {
+		err = fmt.Errorf("nothing was written to %s", s.Name)
+	}
+	return err
+}
+
+// waitingDeletions returns how many deletions wait in the hub's directory.
+func (c configureOptions) waitingDeletions(ctx context.Context) (int, error) {
+	client, err := local.NewClient(c.addr, c.Dir)
+	if err != nil {
+		return 0, err
+	}
+	log, end, err := client.DirectoryLog()
+	if err != nil || log == nil {
+		return 0, err
+	}
+	waiting, err := deletions.CountWaiting(ctx, log, time.Now().Add(-deletions.DefaultPeriod))
+	return waiting, errors.Join(err, end())
 }
 
 // testSegment looks up the write key among the sources of the workspace, if there is a token of

@@ -15,6 +15,7 @@ import (
 	"commerce-segment/infra/publicapitest"
 	"commerce-segment/shared/publicapi"
 	"commerce-segment/shared/settings"
+	"commerce-segment/shared/tracking"
 )
 
 // storeWithDeletions returns the directory of a store whose hub does not run, with these lines about
@@ -94,6 +95,50 @@ func TestDeletionsAreListedWithWhatNeedsAttention(t *testing.T) {
 			var report struct{ Requests, Waiting, Failed []map[string]any }
 			if got = command(t, "", "deletions", "--json", "--addr", "127.0.0.1:1", "--dir", dir); got.code != c.code || json.Unmarshal([]byte(got.stdout), &report) != nil || report.Waiting == nil || report.Failed == nil {
 				t.Errorf("as JSON it exits with %d:\n%s%s", got.code, got.stdout, got.stderr)
+			}
+		})
+	}
+}
+
+func TestConfigureSaysHowManyDeletionsItSendsOff(t *testing.T) {
+	t.Setenv("SEGMENT_WRITE_KEY", "PLANTED-key")
+	waiting := []executions.Line{{Time: time.Now(), Outcome: "retrying", Reason: "inbox"}, {Time: time.Now(), Outcome: "retrying", Reason: "inbox"}}
+	arguments := []string{"configure", "--untested", "--segment-host", settings.DefaultHost, "--dir"}
+	const says = "Deletions that wait: 2. With these settings Segment is asked for them at once. A deletion cannot be undone."
+	var names []string
+	for _, one := range tracking.All() {
+		if !one.Optional {
+			names = append(names, one.Name)
+		}
+	}
+	everyStore := strings.Join(names, ",")
+	t.Run("in a script", func(t *testing.T) {
+		dir := storeWithDeletions(t, publicapitest.Start(t), waiting...)
+		got := succeeds(t, append(arguments, dir, "--no-input")...)
+		if !strings.Contains(got.stdout, says) || parametersIn(t, dir)[settings.SegmentHost] != settings.DefaultHost {
+			t.Errorf("it says %s%s", got.stdout, got.stderr)
+		}
+		t.Setenv("SEGMENT_WRITE_KEY", "PLANTED-other")
+		if got := succeeds(t, append(arguments, dir, "--no-input")...); strings.Contains(got.stdout, "Deletions") {
+			t.Errorf("with a host already it says %s", got.stdout)
+		}
+	})
+	t.Run("if none waits", func(t *testing.T) {
+		if got := succeeds(t, append(arguments, storeWithDeletions(t, publicapitest.Start(t)), "--no-input")...); strings.Contains(got.stdout+got.stderr, "eletions") {
+			t.Errorf("it says %s%s", got.stdout, got.stderr)
+		}
+	})
+	for answer, saved := range map[string]bool{"\n": false, "yes\n": true} {
+		t.Run("at a terminal, answered with "+answer, func(t *testing.T) {
+			dir := storeWithDeletions(t, publicapitest.Start(t), waiting...)
+			keyboard := openKeyboard(t, nil, append(arguments, dir, "--disable", everyStore)...)
+			for _, asked := range []string{"path", "token of the Public API", "base URL", "client id", "client secret", "secret key of the webhooks"} {
+				keyboard.answer(asked, "\n")
+			}
+			keyboard.answer("Save the settings? [y/N] ", answer)
+			keyboard.wait()
+			if got := parametersIn(t, dir)[settings.SegmentHost] != ""; got != saved {
+				t.Errorf("saved is %v", got)
 			}
 		})
 	}

@@ -125,6 +125,13 @@ func Follow(ctx context.Context, log executions.Log, segment Segment, since time
 	return r, r.ask(ctx, segment, known, now)
 }
 
+// CountWaiting returns how many deletions since a time Segment has not accepted yet.
+func CountWaiting(ctx context.Context, log executions.Log, since time.Time) (int, error) {
+	r := Report{Since: since}
+	err := r.read(ctx, log)
+	return total(r.Waiting), err
+}
+
 // addUnlogged adds the requests that are late or failed and not in the log, which has 30 days by
 // default: so a request leaves it when it becomes late. Segment also has the requests that others made.
 func (r *Report) addUnlogged(known []publicapi.RegulationEntry, now time.Time) {

@@ -24,7 +24,7 @@ about them: not begun yet, in progress, finished or failed, and in which destina
 promises to delete a user within 30 days. It forgets a request after 90 days.
 
 The requests are in the log of the store. Segment's Public API has their state, so the store
-needs a token of that API.
+needs a token of that API. If Segment cannot be asked, deletions lists the requests without it.
 
 Exit codes: 0 nothing needs attention; 1 a request, a deletion that Segment has not accepted, or a
 dead letter needs attention, or the command failed.`,
@@ -42,13 +42,13 @@ func showDeletions(cmd *cobra.Command, options logFlags, asJSON bool) error {
 		return err
 	}
 	defer v.close()
-	segment, err := v.store.PublicAPI(cmd.Context())
+	report, err := deletions.Read(cmd.Context(), v.log, v.now.Add(-v.since))
 	if err != nil {
 		return err
 	}
-	report, err := deletions.Follow(cmd.Context(), v.log, segment, v.now.Add(-v.since))
-	if err != nil {
-		return err
+	segment, unread := v.store.PublicAPI(cmd.Context())
+	if unread == nil {
+		unread = report.Ask(cmd.Context(), segment)
 	}
 	if asJSON {
 		err = printJSON(cmd.OutOrStdout(), report)
@@ -57,6 +57,9 @@ func showDeletions(cmd *cobra.Command, options logFlags, asJSON bool) error {
 	}
 	if err != nil {
 		return err
+	}
+	if unread != nil {
+		return unread
 	}
 	if report.NeedsAttention(v.now) {
 		return errors.New("some deletions need attention: see the list above")

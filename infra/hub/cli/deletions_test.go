@@ -46,6 +46,46 @@ func storeWithDeletions(t *testing.T, server *publicapitest.Server, lines ...exe
 	return dir
 }
 
+func TestDeletionsAreListedIfSegmentCannotBeAsked(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		fail func(t *testing.T, server *publicapitest.Server, s store.Store)
+		says string
+	}{
+		{"Segment rejects the token", func(t *testing.T, server *publicapitest.Server, s store.Store) {
+			if err := s.Put(t.Context(), settings.SegmentAPIToken, settings.BindSecret(server.URL, "revoked")); err != nil {
+				t.Fatal(err)
+			}
+		}, "Segment answered 401"},
+		{"there is no token", func(t *testing.T, _ *publicapitest.Server, s store.Store) {
+			if err := s.Put(t.Context(), settings.SegmentAPIToken, ""); err != nil {
+				t.Fatal(err)
+			}
+		}, "the store has no token of Segment's Public API"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			server := publicapitest.Start(t)
+			at := time.Now().Add(-time.Hour)
+			dir := storeWithDeletions(t, server, executions.Line{Time: at, Outcome: "delivered", Regulations: []string{"reg_1"}}, executions.Line{Time: at.Add(time.Minute), Outcome: "retrying", Reason: "deletion_401"})
+			s, err := store.Open(t.Context(), store.Location{Dir: dir})
+			if err != nil {
+				t.Fatal(err)
+			}
+			c.fail(t, server, s)
+			got := command(t, "", "deletions", "--addr", "127.0.0.1:1", "--dir", dir)
+			said := unpadded(got.stdout)
+			for _, says := range []string{" reg_1 customer-0 not read from Segment\n", "1 user whose request was not read from Segment; 1 deletion that Segment has not accepted yet", "\nSet a token of Segment's Public API that may delete users"} {
+				if !strings.Contains(said, says) {
+					t.Errorf("it does not say %q:\n%s", says, said)
+				}
+			}
+			if got.code != exitFailed || !strings.Contains(got.stderr, c.says) {
+				t.Errorf("it exits with %d: %s", got.code, got.stderr)
+			}
+		})
+	}
+}
+
 func TestDeletionsAreListedWithWhatNeedsAttention(t *testing.T) {
 	const attention = "some deletions need attention: see the list above"
 	ago := func(d time.Duration) time.Time { return time.Now().Add(-d) }

@@ -24,7 +24,7 @@ type deletionsData struct {
 	Says    string           // about all requests
 	Fixes   []string         // what to do
 	IsInbox bool             // messages go to the inbox, and no deletion is requested
-	Unknown string           // why the requests cannot be shown; empty if they can
+	Unknown string           // why the requests or their states cannot be shown; empty if they can
 	More    int              // how many requests are not listed
 	Now     time.Time
 }
@@ -58,14 +58,19 @@ func (d *deletionsData) list() {
 	d.Report.Requests, d.More = all[:listed], len(all)-listed
 }
 
+// readDeletions returns the requests. If the error is that Segment cannot be asked, they have no states.
 func (c *Console) readDeletions(ctx context.Context, now time.Time) (deletions.Report, error) {
-	segment, err := c.Store.PublicAPI(ctx)
-	if err != nil {
-		return deletions.Report{}, err
-	}
 	log := c.log()
 	if log == nil {
 		return deletions.Report{}, errNoLog
 	}
-	return deletions.Follow(ctx, log, segment, now.Add(-deletions.DefaultPeriod))
+	report, err := deletions.Read(ctx, log, now.Add(-deletions.DefaultPeriod))
+	if err != nil {
+		return deletions.Report{}, err
+	}
+	segment, err := c.Store.PublicAPI(ctx)
+	if err == nil {
+		err = report.Ask(ctx, segment)
+	}
+	return report, err
 }

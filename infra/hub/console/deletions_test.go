@@ -60,4 +60,10 @@ func TestThePageFollowsDeletions(t *testing.T) {
 	if n := strings.Count(page, "<b>failed"); n != 50 {
 		t.Errorf("it lists %d of 50 requests that failed", n)
 	}
+
+	if err := c.Store.Put(t.Context(), settings.SegmentAPIToken, settings.BindSecret(server.URL, "revoked")); err != nil {
+		t.Fatal(err)
+	}
+	_, page = b.get(deletionsPath)
+	wants(t, page, "What Segment says about the requests is not known: asking Segment for the state of the deletions: ", "301 users whose request was not read from Segment", "Set a token of Segment's Public API that may delete users", "<td data-label=\"State\">not read from Segment")
 }

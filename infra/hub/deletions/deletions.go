@@ -38,7 +38,7 @@ const maxDetails = 20
 // acceptedWithin is the time after which a deletion that Segment has not accepted needs attention.
 const acceptedWithin = time.Hour
 
-// Segment has the calls of the Public API that Follow needs.
+// Segment has the calls of the Public API that Ask needs.
 type Segment interface {
 	Regulations(context.Context) ([]publicapi.RegulationEntry, error)
 	Regulation(ctx context.Context, id string) (publicapi.Regulation, error)
@@ -52,7 +52,8 @@ type Request struct {
 	// Status is Segment's, such as "FINISHED". It is empty if Segment does not know the request, or if
 	// it is not read.
 	Status string `json:"status,omitempty"`
-	// Unread means that Segment's list is too long, and the state of the request was not read.
+	// Unread means that the state of the request was not read: Segment's list is too long, or Segment
+	// cannot be asked.
 	Unread       bool          `json:"unread,omitempty"`
 	Finished     time.Time     `json:"finished,omitzero"`
 	Destinations []Destination `json:"destinations,omitempty"` // of a request that failed, those that did not finish
@@ -107,22 +108,24 @@ func Trackings() []tracking.Tracking {
 	return slices.DeleteFunc(tracking.All(), func(t tracking.Tracking) bool { return t.Call != tracking.Delete })
 }
 
-// Follow returns the requests since a time, with their state in Segment.
-func Follow(ctx context.Context, log executions.Log, segment Segment, since time.Time) (Report, error) {
+// Read returns the requests since a time that the log has. Their state is not read before Ask.
+func Read(ctx context.Context, log executions.Log, since time.Time) (Report, error) {
 	r := Report{Since: since, Requests: []Request{}, Waiting: []Reason{}, Failed: []Reason{}}
-	if err := r.read(ctx, log); err != nil {
-		return r, err
-	}
+	return r, r.read(ctx, log)
+}
+
+// Ask asks Segment for the state of the requests, and for those that the log does not have.
+func (r *Report) Ask(ctx context.Context, segment Segment) error {
 	known, err := segment.Regulations(ctx)
 	if r.Partial = errors.Is(err, publicapi.ErrTooManyPages); err != nil && !r.Partial {
-		return r, fmt.Errorf("asking Segment for the state of the deletions: %w", err)
+		return fmt.Errorf("asking Segment for the state of the deletions: %w", err)
 	}
 	for i := range known { // texts of Segment
 		known[i].ID, known[i].Status = chars.Line(known[i].ID), chars.Line(known[i].Status)
 	}
 	now := time.Now()
 	r.addUnlogged(known, now)
-	return r, r.ask(ctx, segment, known, now)
+	return r.setStates(ctx, segment, known, now)
 }
 
 // CountWaiting returns how many deletions since a time Segment has not accepted yet.
@@ -146,9 +149,9 @@ func (r *Report) addUnlogged(known []publicapi.RegulationEntry, now time.Time) {
 	}
 }
 
-// ask sets the state of each request from the list of those that Segment knows, and asks Segment
+// setStates sets the state of each request from the list of those that Segment knows, and asks Segment
 // about some of them.
-func (r *Report) ask(ctx context.Context, segment Segment, known []publicapi.RegulationEntry, now time.Time) error {
+func (r *Report) setStates(ctx context.Context, segment Segment, known []publicapi.RegulationEntry, now time.Time) error {
 	entries := map[string]publicapi.RegulationEntry{}
 	for _, entry := range known {
 		entries[entry.ID] = entry
@@ -205,7 +208,7 @@ func (r *Report) read(ctx context.Context, log executions.Log) error {
 			if !found {
 				at = len(r.Requests)
 				byID[id] = at
-				r.Requests = append(r.Requests, Request{Regulation: id, Requested: last.Time})
+				r.Requests = append(r.Requests, Request{Regulation: id, Requested: last.Time, Unread: true})
 			}
 			if users := r.Requests[at].Users; !slices.Contains(users, e.Resource) {
 				r.Requests[at].Users = append(users, e.Resource)
@@ -250,7 +253,7 @@ func (r Request) onlyUnsupported() bool {
 func (r Request) State(now time.Time) string {
 	switch {
 	case r.Unread:
-		return "not read: Segment has more requests than are read"
+		return "not read from Segment"
 	case r.Status == "" && now.Sub(r.Requested) > retention:
 		return "no longer known to Segment, which forgets a request after 90 days"
 	case r.Status == "":
@@ -368,6 +371,10 @@ func (r Report) Says(now time.Time) string {
 	for _, p := range users {
 		count[p]++
 	}
+	notRead := "whose request was not read from Segment"
+	if r.Partial {
+		notRead += ", because Segment has more requests than are read"
+	}
 	need := "need"
 	if count[attention] == 1 {
 		need = "needs"
@@ -380,7 +387,7 @@ func (r Report) Says(now time.Time) string {
 		what string
 	}{
 		{count[forgotten], "user", "whose request Segment no longer knows"},
-		{count[unread], "user", "whose request was not read, because Segment has more requests than are read"},
+		{count[unread], "user", notRead},
 		{unlogged, "late or failed request", "that the log does not have"},
 		{total(r.Waiting), "deletion", "that Segment has not accepted yet (" + list(r.Waiting) + ")"},
 		{total(r.Failed), "dead letter", "to replay (" + list(r.Failed) + "): hub deadletters list"},

@@ -30,6 +30,16 @@ func accepted(at time.Time, regulations ...string) executions.Memory {
 	return executions.Memory{List: all}
 }
 
+// follow returns the requests since a time, with their state in Segment.
+func follow(t *testing.T, log executions.Log, segment Segment, since time.Time) (Report, error) {
+	t.Helper()
+	report, err := Read(t.Context(), log, since)
+	if err != nil {
+		return report, err
+	}
+	return report, report.Ask(t.Context(), segment)
+}
+
 func TestARequestIsFollowedToItsEnd(t *testing.T) {
 	server := publicapitest.Start(t)
 	client, err := publicapi.NewClient(publicapi.Credentials{URL: server.URL, Token: publicapitest.Token}, nil)
@@ -60,7 +70,7 @@ func TestARequestIsFollowedToItsEnd(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			server.SetRegulation(id, c.status, c.destinations...)
-			report, err := Follow(t.Context(), accepted(now.Add(-c.asked), id, id), client, now.Add(-40*24*time.Hour))
+			report, err := follow(t, accepted(now.Add(-c.asked), id, id), client, now.Add(-40*24*time.Hour))
 			if err != nil || len(report.Requests) != 1 || len(report.Requests[0].Users) != 2 {
 				t.Fatalf("%+v, %v", report, err)
 			}
@@ -102,7 +112,7 @@ func TestAUserWithSeveralWebhooksIsCountedOnce(t *testing.T) {
 		{all, "to delete 2 users: 0 finished, 0 in progress, 2 need attention.", "[[customer-a] [customer-a customer-b] [customer-b]]"},
 		{slices.Concat(all[:1], all[3:4]), "to delete 2 users: 1 finished, 1 in progress, 0 need attention.", "[[customer-a] [customer-b]]"},
 	} {
-		report, err := Follow(t.Context(), executions.Memory{List: c.log}, segment, now.Add(-time.Hour))
+		report, err := follow(t, executions.Memory{List: c.log}, segment, now.Add(-time.Hour))
 		if err != nil || !strings.Contains(report.Says(now), c.says) {
 			t.Errorf("%v: it says %q", err, report.Says(now))
 		}
@@ -133,7 +143,7 @@ func TestARequestThatSegmentDoesNotKnowIsSaid(t *testing.T) {
 		{"of another workspace", time.Hour, "another workspace", ", 1 needs attention.", 1},
 		{"older than Segment keeps it", 91 * 24 * time.Hour, "no longer known to Segment", ", 0 need attention; ", 0},
 	} {
-		report, err := Follow(t.Context(), accepted(now.Add(-c.asked), "reg_unknown"), client, now.Add(-100*24*time.Hour))
+		report, err := follow(t, accepted(now.Add(-c.asked), "reg_unknown"), client, now.Add(-100*24*time.Hour))
 		if err != nil || !strings.Contains(report.Requests[0].State(now), c.want) || !strings.Contains(report.Says(now), c.says) {
 			t.Errorf("%s: %+v, %v: %s", c.name, report, err, report.Says(now))
 		}
@@ -171,7 +181,7 @@ func TestDeletionsThatSegmentHasNotAcceptedAreCounted(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			all := executions.List{executions.New([]executions.Line{{Time: now.Add(-c.ago), Received: now.Add(-c.ago), Kind: "deliver", Tracking: "customer-deleted", Outcome: c.outcome, Reason: c.reason}})}
-			report, err := Follow(t.Context(), executions.Memory{List: all}, client, now.Add(-3*time.Hour))
+			report, err := follow(t, executions.Memory{List: all}, client, now.Add(-3*time.Hour))
 			if err != nil || !strings.Contains(report.Says(now), c.says) || report.NeedsAttention(now) != c.attention {
 				t.Errorf("%+v, %v: %s", report, err, report.Says(now))
 			}
@@ -223,14 +233,14 @@ func TestALateOrFailedRequestIsFoundWithoutTheLog(t *testing.T) {
 		made("failed", publicapi.StatusPartialSuccess, publicapi.DeleteOnly, 32), made("failed before", publicapi.StatusFailed, publicapi.DeleteOnly, 40),
 		made("other failed", publicapi.StatusFailed, "SUPPRESS_ONLY", 32),
 	}}
-	report, err := Follow(t.Context(), executions.Memory{}, segment, now.Add(-DefaultPeriod))
+	report, err := follow(t, executions.Memory{}, segment, now.Add(-DefaultPeriod))
 	if err != nil || len(report.Requests) != 2 || report.Requests[0].State(now) != "not finished after 33 days" ||
 		report.Requests[1].State(now) != "failed (PARTIAL_SUCCESS)" || !report.NeedsAttention(now) ||
 		!strings.Contains(report.Says(now), "; 2 late or failed requests that the log does not have") {
 		t.Errorf("%+v, %v: %s", report, err, report.Says(now))
 	}
 	segment.list = segment.list[4:5]
-	if report, err = Follow(t.Context(), executions.Memory{}, segment, now.Add(-DefaultPeriod)); err != nil || !report.NeedsAttention(now) {
+	if report, err = follow(t, executions.Memory{}, segment, now.Add(-DefaultPeriod)); err != nil || !report.NeedsAttention(now) {
 		t.Errorf("a request that failed alone: %+v, %v", report, err)
 	}
 }
@@ -244,7 +254,7 @@ func TestAListThatIsTooLongIsReadInPart(t *testing.T) {
 		all = append(all, fmt.Sprint("unlisted-", i))
 	}
 	segment := entries{list: []publicapi.RegulationEntry{{ID: "listed", Status: publicapi.StatusFinished}}, err: publicapi.ErrTooManyPages, unlisted: publicapi.StatusRunning, asked: &asked}
-	report, err := Follow(t.Context(), accepted(now.Add(-10*time.Minute), append(all, "listed")...), segment, now.Add(-time.Hour))
+	report, err := follow(t, accepted(now.Add(-10*time.Minute), append(all, "listed")...), segment, now.Add(-time.Hour))
 	if err != nil || !report.Partial || report.NeedsAttention(now) || asked != maxDetails {
 		t.Fatalf("it needs attention: %t, %v; Segment was asked %d times", report.NeedsAttention(now), err, asked)
 	}
@@ -252,15 +262,15 @@ func TestAListThatIsTooLongIsReadInPart(t *testing.T) {
 	for _, r := range report.Requests {
 		states[r.State(now)]++
 	}
-	want := map[string]int{"finished": 1, "in progress": maxDetails, "not read: Segment has more requests than are read": 2 * maxDetails}
+	want := map[string]int{"finished": 1, "in progress": maxDetails, "not read from Segment": 2 * maxDetails}
 	if !maps.Equal(states, want) {
 		t.Errorf("the states are %v, not %v", states, want)
 	}
-	if says := report.Says(now); !strings.Contains(says, "1 finished, 20 in progress, 0 need attention; 40 users whose request was not read, because Segment has more") {
+	if says := report.Says(now); !strings.Contains(says, "1 finished, 20 in progress, 0 need attention; 40 users whose request was not read from Segment, because Segment has more") {
 		t.Errorf("it says %q", says)
 	}
 	segment.unlisted = ""
-	if report, err = Follow(t.Context(), accepted(now, "of another workspace"), segment, now.Add(-time.Hour)); err != nil || !report.NeedsAttention(now) {
+	if report, err = follow(t, accepted(now, "of another workspace"), segment, now.Add(-time.Hour)); err != nil || !report.NeedsAttention(now) {
 		t.Errorf("a request that Segment does not know, although it was asked: %+v, %v", report, err)
 	}
 }
@@ -280,7 +290,7 @@ func TestTextsOfSegmentAreSafeToShow(t *testing.T) {
 	const harmful = "FAILED\u202e\tx\n"
 	now := time.Now()
 	segment := shows{entries{list: []publicapi.RegulationEntry{made("late"+harmful, publicapi.StatusRunning, publicapi.DeleteOnly, 33), made("reg_1", harmful, publicapi.DeleteOnly, 1)}}, harmful}
-	report, err := Follow(t.Context(), accepted(now, "reg_1", "reg_2"+harmful), segment, now.Add(-time.Hour))
+	report, err := follow(t, accepted(now, "reg_1", "reg_2"+harmful), segment, now.Add(-time.Hour))
 	if err != nil || len(report.Requests) != 3 {
 		t.Fatalf("%+v, %v", report, err)
 	}

@@ -41,7 +41,10 @@ func (p Patient) deletions(ctx context.Context) []Finding {
 		return append(found, Finding{State: Note, Says: "the requests to delete users were not checked: " + p.NoLog})
 	}
 	now := time.Now()
-	report, err := deletions.Follow(ctx, p.Log, segment, now.Add(-deletions.DefaultPeriod))
+	report, err := deletions.Read(ctx, p.Log, now.Add(-deletions.DefaultPeriod))
+	if err == nil {
+		err = report.Ask(ctx, segment)
+	}
 	switch {
 	case err != nil:
 		return append(found, unknown(err)...)

@@ -1,6 +1,7 @@
 package segment
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 )
@@ -18,6 +19,18 @@ type Call struct {
 type Calls struct {
 	Call
 	Messages int `json:"messages"`
+}
+
+// String returns the calls as a log in text has them: 2 track Order Completed.
+func (c Calls) String() string {
+	text := fmt.Sprintf("%d %s", c.Messages, c.Type)
+	if c.Event != "" {
+		text += " " + c.Event
+	}
+	if c.Consent {
+		text += " with consent"
+	}
+	return text
 }
 
 const (

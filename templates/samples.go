@@ -214,4 +214,20 @@ var titles = []struct{ name, title string }{
 	{"order-updated/starred-not-flagged", "Personal values are stars, not marked as anonymized"},
 	{"order-updated/echo-of-paid", "Update that only reports the payment"},
 	{"order-updated/echo-of-refund", "Update that only reports the refund"},
+
+	{"account-created/new-account", "New account"},
+	{"account-created/part-of-another-account", "New account, part of another account"},
+
+	{"customer-deleted/anonymized-guest", "Guest's order anonymized"},
+	{"customer-deleted/deleted", "Customer deleted"},
+
+	{"order-fulfilled/guest", "Guest order, one product"},
+	{"order-fulfilled/registered-customer", "Registered customer"},
+
+	{"subscription-cancelled/cancelled", "Subscription cancelled"},
+	{"subscription-cancelled/to-be-cancelled", "Subscription to be cancelled"},
+
+	{"subscription-created/flat-fields-no-buyer", "New subscription, no buyer in the webhook"},
+	{"subscription-created/new-subscription", "New subscription"},
+	{"subscription-created/registered-customer", "New subscription of a registered customer"},
 }

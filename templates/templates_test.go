@@ -103,6 +103,9 @@ func TestEverySampleHasATitleAndEveryTrackingASample(t *testing.T) {
 		seen[sample.Tracking] = true
 		file := filepath.Join("testdata", filepath.FromSlash(sample.Name)+".webhook.json")
 		files = slices.DeleteFunc(files, func(other string) bool { return other == file })
+		if tracked, _ := tracking.ByName(sample.Tracking); strings.HasSuffix(tracked.Title, " "+sample.Title) {
+			t.Errorf("the title of %s only repeats a word of the tracking: %q", sample.Name, sample.Title)
+		}
 		if title := sample.Tracking + ": " + sample.Title; sample.Title == "" || seen[title] {
 			t.Errorf("%s has no title, or one that another sample has: %q", sample.Name, sample.Title)
 		} else {

@@ -86,7 +86,7 @@ Next:
   4. Describe its fields in templates/README.md.
   5. On this machine: hub configure --enable %[1]s. On AWS: add %[1]s to the option trackings,
      make deploy, then hub configure --enable %[1]s and hub webhooks sync, both with --prefix.
-%[2]s is switched off in every other store.
+%[2]s is switched off in a store until you do that.
 `
 
 // complete asks for the answers that are missing. Without a keyboard it takes their defaults.

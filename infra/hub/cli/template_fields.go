@@ -34,7 +34,7 @@ If events would fail or would not be sent any more, it writes nothing unless --y
 			if len(args) == 1 || len(args) == 3 && (args[1] == "add" || args[1] == "remove") {
 				return nil
 			}
-			return fmt.Errorf("pass NAME, NAME add FIELDS, or NAME remove FIELDS. For example: hub templates fields order-completed add affiliation --value Shop")
+			return fmt.Errorf("pass NAME, NAME add FIELDS, or NAME remove FIELDS, with one name as FIELDS. For example: hub templates fields order-completed add affiliation --value Shop")
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
 			t, s, err := templateIn(cmd.Context(), args[0], w.Location)

@@ -29,6 +29,7 @@ func TestReadyMadeFieldsAreAddedAndRemoved(t *testing.T) {
 		{"the value is listed", []string{"order-completed"}, exitDone, "product-details: added, 2 requests", `$value := "https://shop.example.com/{slug}";`},
 		{"they are removed", []string{"order-completed", "remove", "product-details"}, exitDone, "wrote templates/order-completed\n", `"subtotal": revenue`},
 		{"the last ones are removed", []string{"order-completed", "remove", "subtotal"}, exitDone, "wrote templates/order-completed\n", strings.TrimSpace(templates.Default("order-completed"))},
+		{"two names", []string{"order-completed", "add", "subtotal", "affiliation"}, exitFailed, "with one name as FIELDS", ""},
 		{"an unknown action", []string{"order-completed", "put", "subtotal"}, exitFailed, "pass NAME, NAME add FIELDS, or NAME remove FIELDS", ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -180,7 +180,10 @@ func (o templateOptions) needFiles(pairs []pair) error {
 }
 
 func pushTemplates(cmd *cobra.Command, o templateOptions, s store.Store, pairs []pair) error {
-	wrong := []error{o.needFiles(pairs)}
+	if err := o.needFiles(pairs); err != nil {
+		return fmt.Errorf("nothing was pushed: %w", err)
+	}
+	var wrong []error
 	for _, p := range pairs {
 		wrong = append(wrong, p.checkFile(cmd.Flags().NArg() > 0))
 	}

@@ -163,3 +163,10 @@ func TestTemplatesAreCompared(t *testing.T) {
 		})
 	}
 }
+
+func TestAMissingFileIsNamedOnce(t *testing.T) {
+	got := command(t, "", "templates", "push", "order-updated", "--files", t.TempDir(), "--dir", t.TempDir())
+	if got.code != exitFailed || strings.Count(got.stderr, "order-updated.jsonata") != 1 {
+		t.Errorf("it says %+v", got)
+	}
+}

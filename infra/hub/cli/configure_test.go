@@ -129,7 +129,7 @@ func TestConfigureWritesNothingIfAValueIsInvalid(t *testing.T) {
 			[]string{"nothing was written", "parameter tracking/order-updated/enabled"}},
 		{"another webhook secret than Commerce sends", map[string]string{"commerce/webhook-secret": "PLANTED-old"},
 			map[string]string{"COMMERCE_WEBHOOK_SECRET": "PLANTED-new"}, nil, []string{"there is already a webhook secret", "hub rotate"}},
-		{"both a directory and a prefix", nil, nil, []string{"--prefix", "/x"}, []string{"[dir prefix]"}},
+		{"both a directory and a prefix", nil, nil, []string{"--prefix", "/x"}, []string{"--dir and --prefix exclude each other"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			dir := t.TempDir()

@@ -130,8 +130,7 @@ func (r *Report) Ask(ctx context.Context, segment Segment) error {
 
 // CountWaiting returns how many deletions since a time Segment has not accepted yet.
 func CountWaiting(ctx context.Context, log executions.Log, since time.Time) (int, error) {
-	r := Report{Since: since}
-	err := r.read(ctx, log)
+	r, err := Read(ctx, log, since)
 	return total(r.Waiting), err
 }
 

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"time"
@@ -88,6 +89,9 @@ func (o doctorOptions) report(ctx context.Context) (doctor.Report, error) {
 	opening, cancel := context.WithTimeout(ctx, o.timeout)
 	defer cancel()
 	s, err := store.Open(opening, o.Location)
+	if errors.Is(err, store.ErrPrefix) {
+		return doctor.Report{}, err
+	}
 	if err != nil {
 		return doctor.Unopened(o.Location, err), nil
 	}

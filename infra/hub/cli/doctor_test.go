@@ -85,9 +85,13 @@ func TestDoctorChecksTheWebhooksInCommerce(t *testing.T) {
 
 func TestDoctorReportsAStoreThatCannotBeOpened(t *testing.T) {
 	t.Setenv("AWS_REGION", "us-east-1")
-	found := examined(t, exitBroken, "--prefix", "shop")
-	if len(found) != 1 || !strings.Contains(found["store"][0].Says, "a prefix begins with a slash") {
+	t.Setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:1")
+	found := examined(t, exitBroken, "--prefix", "/shop", "--timeout", "1s")
+	if len(found) != 1 || found["store"][0].State != doctor.Fault {
 		t.Errorf("it finds %+v", found)
+	}
+	if got := command(t, "", "doctor", "--prefix", "shop"); got.code != exitFailed || !strings.Contains(got.stderr, "a prefix begins with a slash") || got.stdout != "" {
+		t.Errorf("for a prefix without a slash it exits %d and prints %s%s", got.code, got.stdout, got.stderr)
 	}
 	if got := command(t, "", "doctor", "--timeout", "0s"); got.code != exitFailed || !strings.Contains(got.stderr, "--timeout 0s is too short") || got.stdout != "" {
 		t.Errorf("with --timeout 0s it exits %d:\n%s%s", got.code, got.stdout, got.stderr)

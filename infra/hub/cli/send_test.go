@@ -181,7 +181,7 @@ func TestErrorsOfSend(t *testing.T) {
 		{"no hub runs", []string{"--addr", closed}, "nothing listens on " + closed + ": start it with make run"},
 		{"something else runs", []string{"--addr", another.Listener.Addr().String()}, "is not a hub: it has no inbox"},
 		{"there are no settings in the directory", []string{"--dir", t.TempDir()}, "holds no webhook secret: start the hub once with make run"},
-		{"the directory is that of another hub", []string{"--dir", other}, "does not accept the key in " + filepath.Join(other, "console-key") + ": name the hub's directory with --dir"},
+		{"the directory is that of another hub", []string{"--dir", other}, "does not accept the key in " + filepath.Join(other, "console-key") + ": name the hub's directory with --dir, or its address with --addr or ADDR"},
 		{"the webhook secret is outdated", []string{"--dir", outdated}, "401 Unauthorized {\"code\":\"forged\"}: the hub has another webhook secret"},
 		{"an invalid address", []string{"--to", "http://127.0.0.1:99999"}, "127.0.0.1:99999"},
 	} {

@@ -57,7 +57,7 @@ func (c Client) ask(ctx context.Context, method, path string, form url.Values) (
 	header := http.Header{"Authorization": {"Bearer " + key}, "Content-Type": {"application/x-www-form-urlencoded"}}
 	response, content, err := c.do(ctx, method, c.URL+path, header, []byte(form.Encode()))
 	if err == nil && response.StatusCode == http.StatusUnauthorized {
-		err = fmt.Errorf("the hub at %s does not accept the key in %s: name the hub's directory with --dir", c.URL, c.directory.KeyFile())
+		err = fmt.Errorf("the hub at %s does not accept the key in %s: name the hub's directory with --dir, or its address with --addr or ADDR", c.URL, c.directory.KeyFile())
 	}
 	return response, content, err
 }
@@ -97,7 +97,7 @@ func (c Client) Post(ctx context.Context, address, secret string, body []byte) (
 	answer = fmt.Sprintf("POST %s: %s %s", address, response.Status, bytes.TrimSpace(content))
 	switch {
 	case response.StatusCode == http.StatusUnauthorized:
-		return "", fmt.Errorf("%s: the hub has another webhook secret: name the hub's directory with --dir", answer)
+		return "", fmt.Errorf("%s: the hub has another webhook secret: name the hub's directory with --dir, or its address with --addr or ADDR", answer)
 	case response.StatusCode >= http.StatusMultipleChoices:
 		return "", errors.New(answer)
 	}

@@ -116,6 +116,10 @@ func (q query) compareWithSegment(ctx context.Context, sent *Sent) error {
 	if !ok {
 		return nil
 	}
+	if !sent.Begins.Truncate(time.Hour).Before(q.Until) {
+		q.Unknown = "the log begins at " + words.ClockMinutes(sent.Begins) + ", so no hour of this period can be compared"
+		return nil
+	}
 	fromSegment, err := q.readSegment(ctx, source, ours)
 	if err != nil {
 		q.Unknown = words.OneLine(err.Error())

@@ -284,6 +284,10 @@ func TestEachDifferenceIsFoundAndExplained(t *testing.T) {
 			w.Send(3, order, 4)
 			w.Receive(3, order, 4)
 		}, "received 6 of 6 sent messages in the last 4 hours", nil, ""},
+		{"a log that begins after the period", func(_ *testing.T, w *receivedtest.World) {
+			w.Lines = nil
+			w.Send(0, order, 2)
+		}, "so no hour of this period can be compared", nil, ""},
 		{"a log with lines of an earlier release", func(_ *testing.T, w *receivedtest.World) {
 			w.Send(4, order, 9)
 			for i := range w.Lines {

@@ -41,12 +41,15 @@ type Deployment struct {
 	Outputs map[string]string
 }
 
+// ErrPrefix means that the prefix of a store is not one, so the store was not looked for.
+var ErrPrefix = errors.New("a prefix begins with a slash")
+
 // OpenDeployed finds a deployed store by its prefix. It uses the same credentials and the
 // same region as the AWS CLI.
 func OpenDeployed(ctx context.Context, prefix string) (Store, error) {
 	prefix = strings.TrimRight(prefix, "/")
 	if !strings.HasPrefix(prefix, "/") {
-		return Store{}, fmt.Errorf("--prefix %s: a prefix begins with a slash, as %s does", prefix, DefaultPrefix)
+		return Store{}, fmt.Errorf("--prefix %s: %w, as %s does", prefix, ErrPrefix, DefaultPrefix)
 	}
 	config, err := awsConfig(ctx)
 	if err != nil {

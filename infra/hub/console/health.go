@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"commerce-segment/infra/hub/health"
+	"commerce-segment/infra/hub/received"
 )
 
 // HealthPath is where the hub's commands read the judgement of its health.
@@ -23,11 +24,12 @@ func (c *Console) judgedFor() time.Duration {
 // Health judges the store. A judgement may be a little old.
 func (c *Console) Health(ctx context.Context) health.Judgement {
 	return c.judged.get("", c.judgedFor(), func() health.Judgement {
-		source := health.Source{Store: c.Store, Log: c.log(), Received: c.lastReceived}
+		ctx := context.WithoutCancel(ctx)
+		source := health.Source{Store: c.Store, Log: c.log(), Received: func() *received.Report { return c.lastReceived(ctx) }}
 		if c.Machine != nil {
 			source.Hub = c.Machine
 		}
-		return source.Judge(context.WithoutCancel(ctx), time.Now())
+		return source.Judge(ctx, time.Now())
 	})
 }
 

@@ -102,7 +102,7 @@ const overviewLooksBack = 24 * time.Hour
 
 // readNow reads what happens now.
 func (c *Console) readNow(r *http.Request) nowData {
-	data := nowData{Health: c.Health(r.Context()), Received: c.lastReceived(), Kept: "on SQS, in the queues of the stack"}
+	data := nowData{Health: c.Health(r.Context()), Received: c.lastReceived(r.Context()), Kept: "on SQS, in the queues of the stack"}
 	if c.Store.Deployment == nil {
 		data.Kept = filepath.Join(c.Store.Dir, store.QueueFolder)
 	}

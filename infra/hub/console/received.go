@@ -8,14 +8,23 @@ import (
 
 	"commerce-segment/infra/hub/received"
 	"commerce-segment/infra/hub/words"
+	"commerce-segment/shared/settings"
 )
 
 // receivedLooksBack is for how long the pages compare what was sent with what Segment received.
 const receivedLooksBack = 24 * time.Hour
 
 // lastReceived returns the latest comparison of what was sent to Segment with what it received. It
-// does not wait for Segment; it is nil if there is none yet.
-func (c *Console) lastReceived() *received.Report { return c.received.Report(c.readLatest) }
+// does not wait for Segment; it is nil if there is none yet. On this machine it begins a new one after a
+// change of the settings with which Segment is asked, which a command may have written.
+func (c *Console) lastReceived(ctx context.Context) *received.Report {
+	if c.Store.Deployment == nil {
+		if values, err := c.Store.Parameters(ctx, append(settings.PublicAPINames(), settings.SegmentWriteKey)); err == nil {
+			c.received.ForgetUnless(fmt.Sprint(values))
+		}
+	}
+	return c.received.Report(c.readLatest)
+}
 
 // WatchReceived makes that comparison again and again until the context is done.
 func (c *Console) WatchReceived(ctx context.Context) { c.received.Watch(ctx, c.readLatest) }

@@ -11,6 +11,8 @@ import (
 	"commerce-segment/infra/hub/executions/disk"
 	"commerce-segment/infra/hub/hubtest"
 	"commerce-segment/infra/hub/received/receivedtest"
+	"commerce-segment/infra/publicapitest"
+	"commerce-segment/shared/settings"
 )
 
 // sends sets a store up for Segment's Public API, and logs what a test sends.
@@ -50,6 +52,18 @@ func TestThePageExplainsEachDifference(t *testing.T) {
 			s.showsSoon("/doctor", test.Says[1:]) // the check segment begins its sentences with a small letter
 		})
 	}
+}
+
+func TestAnotherComparisonBeginsAfterACommandHasChangedTheToken(t *testing.T) {
+	s, c := browseInbox(t)
+	var w *receivedtest.World
+	sends(t, c, func(world *receivedtest.World) {
+		w = world
+		w.Set(settings.SegmentAPIToken, settings.BindSecret(w.Segment.URL, "revoked"))
+	})
+	s.showsSoon("/revenue", "Segment answered 401")
+	w.Set(settings.SegmentAPIToken, settings.BindSecret(w.Segment.URL, publicapitest.Token))
+	s.showsSoon("/revenue", "No message was sent to Segment")
 }
 
 // What Segment did to the messages of a template is said where the template is edited.

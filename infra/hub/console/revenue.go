@@ -98,7 +98,7 @@ func (c *Console) showRevenue(w http.ResponseWriter, r *http.Request, status int
 	if form.Since == "" && wrong == nil {
 		form.Since = "7d"
 	}
-	data := revenueData{Job: c.revenueJob.underway(), Found: c.revenueJob.last(), Since: form.Since, Until: form.Until, Wrong: wrong, Zone: time.Now().Format("MST"), Received: c.lastReceived()}
+	data := revenueData{Job: c.revenueJob.underway(), Found: c.revenueJob.last(), Since: form.Since, Until: form.Until, Wrong: wrong, Zone: time.Now().Format("MST"), Received: c.lastReceived(r.Context())}
 	if _, err := c.Store.Credentials(r.Context()); err != nil {
 		data.NotConnected = err.Error()
 	}

@@ -134,7 +134,7 @@ func (c *Console) showEditor(w http.ResponseWriter, r *http.Request, status int,
 	data.Versions = versions
 	data.Events = c.events(r.Context(), data.Form.Tracking)
 	data.Preview = c.preview(r.Context(), data.Form)
-	if report := c.lastReceived(); report != nil {
+	if report := c.lastReceived(r.Context()); report != nil {
 		data.Received = report.About(data.Form.Tracking)
 	}
 	c.show(w, r, status, "templates-edit", view{Title: data.Form.Tracking.Title, Path: "/templates", Alert: alert, Data: data})

@@ -16,13 +16,14 @@ const knownFor = 2 * readEvery
 
 // Latest keeps the latest report, so that nothing waits for Segment.
 type Latest struct {
-	mu      sync.Mutex
-	report  *Report
-	made    time.Time // when the report was
-	begun   time.Time // when the last call of read began
-	cancel  context.CancelFunc
-	reading sync.WaitGroup
-	ended   bool
+	mu       sync.Mutex
+	report   *Report
+	made     time.Time // when the report was
+	begun    time.Time // when the last call of read began
+	settings string    // those of the last call of ForgetUnless
+	cancel   context.CancelFunc
+	reading  sync.WaitGroup
+	ended    bool
 }
 
 // Report returns the latest report, which is nil if there is none or it is too old to be true. If the
@@ -66,6 +67,16 @@ func (l *Latest) Watch(ctx context.Context, read func(context.Context) *Report) 
 			return
 		case <-ticks.C:
 		}
+	}
+}
+
+// ForgetUnless makes the next call of Report begin a new one if the settings are others than in the
+// last call of ForgetUnless.
+func (l *Latest) ForgetUnless(settings string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.settings != settings {
+		l.settings, l.begun = settings, time.Time{}
 	}
 }
 

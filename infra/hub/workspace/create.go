@@ -61,7 +61,7 @@ var trackingHosts = map[string]string{publicapi.USHost: settings.DefaultHost, pu
 // host if the current one is missing or belongs to another region. A proxy stays.
 func SettingsFor(source publicapi.Source, current map[string]string) (wanted map[string]string, err error) {
 	if len(source.WriteKeys) == 0 {
-		return nil, fmt.Errorf("Segment did not return the write key of the source %s: copy it from the source's settings, under API Keys", Quote(source.Title()))
+		return nil, fmt.Errorf("the answer of Segment has no write key for the source %s: copy it from the source's settings, under API Keys", Quote(source.Title()))
 	}
 	wanted = map[string]string{settings.SegmentWriteKey: source.WriteKeys[0]}
 	api, err := settings.PublicAPIHost(current)

@@ -152,10 +152,7 @@ func configure(cmd *cobra.Command, options configureOptions) error {
 // written: so far the messages go to the inbox, or there is no token. At a terminal it asks first,
 // because a deletion cannot be undone.
 func (c configureOptions) announceDeletions(cmd *cobra.Command, keyboard *terminal, s store.Store, current, wanted map[string]string) error {
-	canDelete := func(values map[string]string) bool {
-		return !s.SendsToInbox(values) && strings.TrimSpace(values[settings.SegmentAPIToken]) != ""
-	}
-	if s.Deployment != nil || canDelete(current) || !canDelete(store.Together(current, wanted)) {
+	if s.Deployment != nil || s.CanDelete(current) || !s.CanDelete(store.Together(current, wanted)) {
 		return nil
 	}
 	waiting, err := c.waitingDeletions(cmd.Context())

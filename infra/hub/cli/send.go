@@ -116,18 +116,11 @@ func send(cmd *cobra.Command, source string, options sendOptions) error {
 	}
 	toInbox := config.Segment.Host == client.URL
 	switch {
-	case tried.Outcome != executions.Delivered && toInbox:
-		if why := whyNotSent(cmd.Context(), t, config, webhook); why != "" {
-			fmt.Fprintf(cmd.ErrOrStderr(), "Segment received nothing: %s.\n", why)
-			return nil
-		}
-		fallthrough
 	case tried.Outcome != executions.Delivered:
-		chapter := executions.Search{Store: store.InDirectory(directory).Named()}.Chapter(tried)
-		fmt.Fprintln(cmd.ErrOrStderr(), strings.TrimSpace("Segment received nothing. "+chapter.Says+" "+chapter.Do))
+		fmt.Fprintln(cmd.ErrOrStderr(), "Segment received nothing"+whyNothing(cmd.Context(), tried, toInbox, t, config, webhook, directory))
 		return nil
-	case !toInbox && t.Call == tracking.Delete:
-		fmt.Fprintln(cmd.ErrOrStderr(), "This hub asks Segment to delete the user: hub deletions shows the request.")
+	case t.Call == tracking.Delete:
+		fmt.Fprintln(cmd.ErrOrStderr(), "Segment accepted the request to delete the user: hub deletions follows it.")
 		return nil
 	case !toInbox:
 		fmt.Fprintf(cmd.ErrOrStderr(), "This hub sends to %s: look for the messages there.\n", config.Segment.Host)
@@ -195,6 +188,18 @@ func post(cmd *cobra.Command, client local.Client, address, secret string, body 
 		fmt.Fprintln(cmd.ErrOrStderr(), answer)
 	}
 	return err
+}
+
+// whyNothing returns why Segment received nothing for a webhook, as the end of a sentence: from the
+// settings if messages go to the inbox and they show it, and otherwise from what the hub did.
+func whyNothing(ctx context.Context, tried executions.Execution, toInbox bool, t tracking.Tracking, config relay.Config, webhook commerce.Webhook, directory store.Directory) string {
+	if toInbox {
+		if why := whyNotSent(ctx, t, config, webhook); why != "" {
+			return ": " + why + "."
+		}
+	}
+	chapter := executions.Search{Store: store.InDirectory(directory).Named()}.Chapter(tried)
+	return strings.TrimSpace(". " + chapter.Says + " " + chapter.Do)
 }
 
 // whyNotSent returns why Segment receives nothing for a webhook, as far as the settings show

@@ -10,6 +10,7 @@ import (
 	"sync"
 	"time"
 
+	"commerce-segment/infra/hub/deletions"
 	"commerce-segment/infra/hub/store"
 	"commerce-segment/infra/hub/words"
 	"commerce-segment/shared/commerce"
@@ -24,6 +25,9 @@ type connectionsData struct {
 	Segment  segmentForm
 	API      apiForm
 	Test     string // the result of the test event
+	// Deletions says how many deletions wait until messages go to Segment and there is a token;
+	// empty if none does.
+	Deletions string
 }
 
 type commerceForm struct {
@@ -73,7 +77,29 @@ func (c *Console) showConnections(w http.ResponseWriter, r *http.Request, status
 	data.Commerce.SecretTyped = c.sessions.secret(sessionOf(r), "client_secret", "") != ""
 	data.API.TokenTyped = c.sessions.secret(sessionOf(r), "api_token", "") != ""
 	data.Segment.KeyTyped = c.sessions.secret(sessionOf(r), "write_key", "") != ""
+	data.Deletions = c.waitingDeletions(r.Context())
 	c.show(w, r, status, "connections", view{Path: "/connections", Alert: alert, Data: data})
+}
+
+// waitingDeletions says how many deletions wait on this machine that Segment is asked for as soon as
+// the forms of the page allow it.
+func (c *Console) waitingDeletions(ctx context.Context) string {
+	log := c.log()
+	if c.Store.Deployment != nil || log == nil {
+		return ""
+	}
+	values, err := c.Store.Parameters(ctx, []string{settings.SegmentHost, settings.SegmentAPIToken})
+	waiting := 0
+	if err == nil && !c.Store.CanDelete(values) {
+		waiting, err = deletions.CountWaiting(ctx, log, time.Now().Add(-deletions.DefaultPeriod))
+	}
+	switch {
+	case err != nil:
+		return "How many deletions wait is not known: " + words.OneLine(err.Error()) + "."
+	case waiting == 0:
+		return ""
+	}
+	return fmt.Sprintf("Deletions that wait: %d. As soon as messages go to Segment and there is a token of the Public API, Segment is asked for them. A deletion cannot be undone.", waiting)
 }
 
 // readConnections returns the forms with the current settings.

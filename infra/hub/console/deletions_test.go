@@ -14,6 +14,27 @@ import (
 	"commerce-segment/shared/tracking"
 )
 
+// A user who saves a host or a token must know that Segment is then asked for the deletions that wait.
+func TestConnectionsSaysHowManyDeletionsWait(t *testing.T) {
+	b, c := browseInbox(t)
+	t.Cleanup(c.Stop)
+	_, page := b.get("/connections")
+	lacks(t, page, "Deletions that wait")
+	now := time.Now()
+	c.Machine.Executions().(*disk.Store).Add([]executions.Line{{
+		Time: now, Received: now, Kind: "deliver", Tracking: tracking.CustomerDeleted.Name, Outcome: "retrying", Reason: "inbox", Resource: "customer-1",
+	}})
+	_, page = b.get("/connections")
+	wants(t, page, "Deletions that wait: 1. As soon as messages go to Segment")
+	for name, value := range map[string]string{settings.SegmentHost: settings.DefaultHost, settings.SegmentAPIToken: "t"} {
+		if err := c.Store.Put(t.Context(), name, value); err != nil {
+			t.Fatal(err)
+		}
+	}
+	_, page = b.get("/connections")
+	lacks(t, page, "Deletions that wait")
+}
+
 func TestThePageFollowsDeletions(t *testing.T) {
 	b, c := browseInbox(t)
 	t.Cleanup(c.Stop)

@@ -145,6 +145,12 @@ func (s Store) SendsToInbox(values map[string]string) bool {
 	return s.Deployment == nil && !isSet(values[settings.SegmentHost])
 }
 
+// CanDelete reports whether a store with these parameters asks Segment to delete users: messages go
+// to Segment, and there is a token of the Public API.
+func (s Store) CanDelete(values map[string]string) bool {
+	return !s.SendsToInbox(values) && isSet(values[settings.SegmentAPIToken])
+}
+
 // SetHost returns what to do so that messages go to Segment instead of the inbox. Flag names the
 // store in a command.
 func SetHost(flag string) string {

@@ -400,7 +400,7 @@ func TestErrorsIfTheHubCannotStart(t *testing.T) {
 		{"the port is in use", []string{"--addr", taken.Addr().String()}, []string{taken.Addr().String() + " is in use", "with ADDR or --addr, for example 127.0.0.1:"}},
 		{"the port for webhooks is in use", []string{"--webhooks-addr", taken.Addr().String()}, []string{taken.Addr().String() + " is in use", "with --webhooks-addr, for example 127.0.0.1:"}},
 		{"the address for webhooks has no port", []string{"--webhooks-addr", "8443"}, []string{`the address "8443" (from --webhooks-addr)`}},
-		{"the certificate has no key", []string{"--webhooks-addr", "127.0.0.1:0", "--tls-cert", file}, []string{"[tls-cert tls-key]", "tls-key"}},
+		{"the certificate has no key", []string{"--webhooks-addr", "127.0.0.1:0", "--tls-cert", file}, []string{"--tls-cert and --tls-key belong together: add --tls-key"}},
 		{"the certificate is missing", []string{"--webhooks-addr", "127.0.0.1:0", "--tls-cert", file + "-none", "--tls-key", file}, []string{file + "-none", "--tls-cert is a PEM file"}},
 		{"the certificate has no address", []string{"--tls-cert", file, "--tls-key", file}, []string{"add --webhooks-addr"}},
 		{"the address has no port", []string{"--addr", "8080"}, []string{`the address "8080"`, "write it like 127.0.0.1:8080"}},

@@ -10,6 +10,7 @@ import (
 	"io/fs"
 	"path"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 )
@@ -78,6 +79,11 @@ func (s Sample) At(happens time.Time) Sample {
 func (s Sample) HasBody(body []byte) bool {
 	same := time.Unix(0, 0)
 	return bytes.Equal(Sample{Body: body}.At(same).Body, s.At(same).Body)
+}
+
+// SamplesOf returns the sample webhooks of the tracking with a name, the plain ones first.
+func SamplesOf(tracking string) []Sample {
+	return slices.DeleteFunc(Samples(), func(s Sample) bool { return s.Tracking != tracking })
 }
 
 // Samples returns all sample webhooks by tracking, the plain ones first.

@@ -266,7 +266,7 @@ func TestEveryGroupPassesTheLinter(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		samples := slices.DeleteFunc(templates.Samples(), func(s templates.Sample) bool { return s.Tracking != tracked.Name })
+		samples := templates.SamplesOf(tracked.Name)
 		check := lint.Lint
 		if slices.ContainsFunc(samples, func(s templates.Sample) bool { return len(s.Answers) > 0 }) {
 			check = lint.LintThoroughly

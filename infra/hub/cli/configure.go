@@ -10,7 +10,6 @@ import (
 	"os"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -183,7 +182,7 @@ func (c configureOptions) waitingDeletions(ctx context.Context) (int, error) {
 	if err != nil || log == nil {
 		return 0, err
 	}
-	waiting, err := deletions.CountWaiting(ctx, log, time.Now().Add(-deletions.DefaultPeriod))
+	waiting, err := deletions.CountWaiting(ctx, log)
 	return waiting, errors.Join(err, end())
 }
 

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -79,8 +78,7 @@ func lintChange(ctx context.Context, c templateChange) ([]fault, error) {
 	if err != nil {
 		return nil, err
 	}
-	samples := slices.DeleteFunc(templates.Samples(), func(s templates.Sample) bool { return s.Tracking != t.Name })
-	found, err := lint.LintThoroughly(ctx, t, compiled, samples)
+	found, err := lint.LintThoroughly(ctx, t, compiled, templates.SamplesOf(t.Name))
 	faults := make([]fault, len(found))
 	for i, one := range found {
 		faults[i] = fault{one, settings.Template(t)}

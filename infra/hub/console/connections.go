@@ -91,7 +91,7 @@ func (c *Console) waitingDeletions(ctx context.Context) string {
 	values, err := c.Store.Parameters(ctx, []string{settings.SegmentHost, settings.SegmentAPIToken})
 	waiting := 0
 	if err == nil && !c.Store.CanDelete(values) {
-		waiting, err = deletions.CountWaiting(ctx, log, time.Now().Add(-deletions.DefaultPeriod))
+		waiting, err = deletions.CountWaiting(ctx, log)
 	}
 	switch {
 	case err != nil:

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
-	"slices"
 	"time"
 
 	"commerce-segment/infra/hub/console/difference"
@@ -59,17 +58,12 @@ func listTemplate(ctx context.Context, t tracking.Tracking, s store.Setting) lis
 		one.Wrong = mistakeIn(err, s.Value)
 		return one
 	}
-	faults, err := lint.Lint(ctx, t, compiled, samplesOf(t))
+	faults, err := lint.Lint(ctx, t, compiled, templates.SamplesOf(t.Name))
 	if err != nil {
 		one.Wrong = mistakeIn(err, s.Value)
 	}
 	one.Faults = len(lint.Certain(faults))
 	return one
-}
-
-// samplesOf returns the bundled samples of a tracking.
-func samplesOf(t tracking.Tracking) []templates.Sample {
-	return slices.DeleteFunc(templates.Samples(), func(s templates.Sample) bool { return s.Tracking != t.Name })
 }
 
 // editorData is the data of the page of one template.

@@ -91,7 +91,7 @@ func (c *Console) events(ctx context.Context, t tracking.Tracking) []eventGroup 
 
 func sampleEvents(t tracking.Tracking) []event {
 	var all []event
-	for _, sample := range samplesOf(t) {
+	for _, sample := range templates.SamplesOf(t.Name) {
 		now := time.Now()
 		moved := sample.At(now)
 		all = append(all, event{Value: "sample:" + sample.Name, Label: sample.Title, Body: moved.Body, At: now, Answers: moved.Answers})
@@ -390,7 +390,7 @@ func (r result) redacted(hide redact.Redactor) result {
 // faults returns the findings of the linter in the messages for the event and for the samples.
 func (c *Console) faults(ctx context.Context, t tracking.Tracking, compiled *template.Template, e event) []*lint.Fault {
 	shown := e.sample(t, "this event")
-	others := slices.DeleteFunc(samplesOf(t), func(s templates.Sample) bool { return "sample:"+s.Name == e.Value })
+	others := slices.DeleteFunc(templates.SamplesOf(t.Name), func(s templates.Sample) bool { return "sample:"+s.Name == e.Value })
 	faults, err := lint.Lint(ctx, t, compiled, slices.Insert(others, 0, shown))
 	if err != nil {
 		c.Log.Warn("linting a template", "template", t.Name, "error", err)

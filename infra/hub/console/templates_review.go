@@ -10,6 +10,7 @@ import (
 	"commerce-segment/infra/hub/plan"
 	"commerce-segment/infra/hub/redact"
 	"commerce-segment/shared/tracking"
+	"commerce-segment/templates"
 )
 
 // reviewData is the effect of saving a template.
@@ -122,7 +123,7 @@ func (c *Console) changes(ctx context.Context, data editorData, events []event, 
 			review.Changes = append(review.Changes, one)
 		}
 	}
-	if review.Faults, err = lint.LintThoroughly(ctx, t, after.compiled, samplesOf(t)); err != nil {
+	if review.Faults, err = lint.LintThoroughly(ctx, t, after.compiled, templates.SamplesOf(t.Name)); err != nil {
 		return err
 	}
 	review.PlanCheck = c.checkWithPlan(ctx, data, events)

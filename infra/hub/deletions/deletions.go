@@ -128,9 +128,9 @@ func (r *Report) Ask(ctx context.Context, segment Segment) error {
 	return r.setStates(ctx, segment, known, now)
 }
 
-// CountWaiting returns how many deletions since a time Segment has not accepted yet.
-func CountWaiting(ctx context.Context, log executions.Log, since time.Time) (int, error) {
-	r, err := Read(ctx, log, since)
+// CountWaiting returns how many deletions of the DefaultPeriod Segment has not accepted yet.
+func CountWaiting(ctx context.Context, log executions.Log) (int, error) {
+	r, err := Read(ctx, log, time.Now().Add(-DefaultPeriod))
 	return total(r.Waiting), err
 }
 

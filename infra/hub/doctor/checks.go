@@ -221,7 +221,7 @@ func templateFindings(ctx context.Context, t store.Template, enabled bool, flag 
 	if err != nil {
 		return broken(err.Error())
 	}
-	faults, err := lint.Lint(ctx, t.Tracking, compiled, samplesOf(t.Tracking))
+	faults, err := lint.Lint(ctx, t.Tracking, compiled, templates.SamplesOf(t.Tracking.Name))
 	if ctx.Err() != nil { // the time of the doctor ended, which is no fault of the template
 		return unknown(ctx.Err())
 	}
@@ -239,17 +239,6 @@ func templateFindings(ctx context.Context, t store.Template, enabled bool, flag 
 	return []Finding{{State: Warning, Says: fmt.Sprintf("%s: %s about its messages, for example %s: %s %s",
 		name, words.Count(len(faults), "finding"), faults[0].Rule, faults[0].Path, words.OneLine(faults[0].Wrong)),
 		Do: "hub templates pull " + name + flag + ", then hub lint; or hub templates restore " + name + " default" + flag}}
-}
-
-// samplesOf returns the bundled samples of a tracking.
-func samplesOf(t tracking.Tracking) []templates.Sample {
-	var own []templates.Sample
-	for _, sample := range templates.Samples() {
-		if sample.Tracking == t.Name {
-			own = append(own, sample)
-		}
-	}
-	return own
 }
 
 func (p Patient) clock(ctx context.Context) []Finding {

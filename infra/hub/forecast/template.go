@@ -189,10 +189,8 @@ func join(name, key string) string {
 
 // SampleEvents returns the bundled samples of a tracking.
 func SampleEvents(t tracking.Tracking) (events []Event) {
-	for _, s := range templates.Samples() {
-		if s.Tracking == t.Name {
-			events = append(events, Event{Name: s.Name, Body: s.Body, At: time.Now(), Fetch: s.Commerce, Currencies: s.Currencies})
-		}
+	for _, s := range templates.SamplesOf(t.Name) {
+		events = append(events, Event{Name: s.Name, Body: s.Body, At: time.Now(), Fetch: s.Commerce, Currencies: s.Currencies})
 	}
 	return events
 }

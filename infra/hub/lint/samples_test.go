@@ -19,7 +19,7 @@ func variants(t *testing.T, tracked tracking.Tracking, source string) []string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	samples := slices.DeleteFunc(templates.Samples(), func(s templates.Sample) bool { return s.Tracking != tracked.Name })
+	samples := templates.SamplesOf(tracked.Name)
 	faults, err := LintThoroughly(t.Context(), tracked, compiled, samples)
 	if err != nil {
 		t.Fatal(err)

@@ -93,8 +93,8 @@ func writeJSON(file string, value any) error {
 // firstSample returns the body of the first bundled sample of a tracking whose event it observes
 // by default.
 func firstSample(t tracking.Tracking) []byte {
-	for _, sample := range templates.Samples() {
-		if webhook, err := commerce.Parse(sample.Body); sample.Tracking == t.Name && err == nil && slices.Contains(t.Observes, webhook.Event) {
+	for _, sample := range templates.SamplesOf(t.Name) {
+		if webhook, err := commerce.Parse(sample.Body); err == nil && slices.Contains(t.Observes, webhook.Event) {
 			return sample.Body
 		}
 	}
